@@ -67,7 +67,7 @@ def counted(rated: Iterable[RatedPair]) -> list[RatedPair]:
 
 
 def between(rated: Sequence[RatedPair], new: str) -> list[RatedPair]:
-    """The rated of `new` against another model; UserError where there is none."""
+    """The votes on `new` against another model; UserError where there is none."""
     found = [pair for pair in rated if new in pair.pair and pair.two_models]
     if not found:
         known = sorted({name for pair in rated for name in pair.pair})[:20]

@@ -69,7 +69,7 @@ class MeteredModel:
             return super().loglikelihood(requests, disable_tqdm)  # type: ignore[misc]
 
     def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = True) -> Any:
-        """Log-likelihood of progress texts, window by window."""
+        """Log-likelihood of whole texts, window by window."""
         with self._part(requests):
             most = self.max_length  # type: ignore[attr-defined]
             lengths = [len(self.tok_encode(one.args[0])) for one in requests]  # type: ignore[attr-defined]

@@ -133,7 +133,7 @@ def _wire_buttons(
 
     def repeated(seen: JobsView) -> tuple[JobsView, str, str]:
         job = again(ws, None, seen)
-        return replace(seen, picked=job.id), f"{job.name} is queued once inputs.", "Started"
+        return replace(seen, picked=job.id), f"{job.name} is queued once more.", "Started"
 
     def resumed(seen: JobsView) -> tuple[JobsView, str, str]:
         job = lifecycle.resume(ws, who(ws), seen.shown)
