@@ -41,11 +41,16 @@ def refuse_unknown(config: str, name: str, known: Collection[str]) -> None:
     """UserError where `name` is none of the options of the class `config`, with the nearest."""
     if name in known:
         return
-    close = get_close_matches(name, known, 1)
-    meant = f" Did you mean {close[0]!r}?" if close else ""
     raise UserError(
-        f"{config} has no option {quoted(name)}.{meant}", "Correct the name or leave it out."
+        f"{config} has no option {quoted(name)}.{nearest(name, known)}",
+        "Correct the name or leave it out.",
     )
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """A question after the known name that is most like this one, or nothing."""
+    close = get_close_matches(name, known, 1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def refuse_doubles(curated: Iterable[str], extra: Iterable[str], where: str) -> None:

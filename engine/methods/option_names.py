@@ -5,7 +5,6 @@ dataclasses with one annotated line for each option, so the names stand in the t
 """
 
 import ast
-from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,10 +43,8 @@ def check_before_start(recipe: TrainRecipe) -> None:
 def _check_word(name: str, value: object) -> None:
     known = words(WORDS[name]) if name in WORDS else frozenset()
     if known and value not in known:
-        close = get_close_matches(str(value), known, 1)
-        meant = f" Did you mean {close[0]!r}?" if close else ""
         raise UserError(
-            f"{name} can't be {quoted(value)}.{meant}",
+            f"{name} can't be {quoted(value)}.{library_options.nearest(str(value), known)}",
             f"It is one of {', '.join(sorted(known)[:SOME])}"
             f"{' and others' if len(known) > SOME else ''}.",
         )

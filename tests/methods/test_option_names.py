@@ -15,11 +15,7 @@ from engine.jobs import learning_curve, sweep
 from engine.methods import option_names
 from engine.orchestrate import auto_loop_job, demo_job
 
-TRAININGS = [
-    name
-    for name in plugins.BUILT_IN["jobs"]
-    if name not in ("sweep", "learning_curve") and plugins.load("jobs", name).Recipe.TRAINS
-]
+TRAININGS = [name for name in plugins.BUILT_IN["jobs"] if plugins.load("jobs", name).Recipe.TRAINS]
 PLACE = {"model": "m", "dataset": "d"}
 UNKNOWN = {"trl": {"learning_rates": 1}}
 
